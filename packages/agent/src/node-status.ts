@@ -127,7 +127,7 @@ export class NodeStatus {
     const isFull = this.#isHeld && status !== 'enabled';
     const leftMs = isFull ? timeFor(status, this.#drainOptions) : deadlineAtMs - nowMs;
     const deadlineMs = Math.max(0, Math.round(leftMs));
-    const holdMs = Math.round(this.#holdUntilMs - nowMs);
+    const holdMs = Math.ceil(this.#holdUntilMs - nowMs);
     return {
       type: 'status',
       status,

@@ -59,7 +59,7 @@ export async function changeDrain({ node, what, byMs }: DrainChange, flags: Chan
         return await printInForce(client, await sendConfirmed({ send, verb: 'End', endsSessions: true }, flags), flags);
       }
       case 'undo': {
-        // Without a drain there is nothing to take back; a stopped node stays stopped.
+        // Without a drain there is nothing to undo; a stopped node stays stopped.
         await client.call('getDrain', { path: { node } });
         const write = { path: { id: node }, body: { ...body, ...dryRun } };
         return await printInForce(client, await client.call('enableNode', write), flags);

@@ -1,4 +1,4 @@
-/** `rollcall drains`: the drains in progress, and those that ended within the last hour. */
+/** `rollcall drains`: the drains in progress, and ended drains of the last hour. */
 import { ageText, compactDuration, type DrainResource, drainEndText } from '@rollcall/protocol';
 import { Command } from 'commander';
 import { table } from '../format.ts';

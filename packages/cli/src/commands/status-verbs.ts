@@ -37,7 +37,7 @@ export function drainCommand(): Command {
     .addOption(forOption())
     .option('--extend <duration>', 'give a drain in progress this much more time until its deadline')
     .option('--end', 'end a drain now: the node is stopped, and its sessions fail over')
-    .option('--undo', 'take the drain back: the node is enabled again')
+    .option('--undo', 'revert a drain: the node is enabled again')
     .option('--yes', YES_HELP)
     .option(
       '--wait',

@@ -5,6 +5,7 @@ import { eventLine } from './event-sentence.ts';
 
 const DRAINED = { type: 'drained', id: 'n1', side: 'operator', sessionsSeenOnce: 0, inFlight: 0 };
 const STATUS = { type: 'status', id: 'n1', side: 'operator', status: 'draining', effective: 'draining' };
+const BUDGET = { type: 'budget', id: 'n1', balancer: 'shop', isOn: false, holdMs: 0, eligible: 1, minEligible: 2 };
 const SIDES = { own: { coordinator: 'a', value: '{"weight":2}' }, other: { coordinator: 'b', value: 'none' } };
 const LOST = { type: 'conflict-lost', key: 'override/n1', what: 'request', ...SIDES };
 const SETTLED = { type: 'settled' };
@@ -19,7 +20,18 @@ const SENTENCES: readonly (readonly [event: object, sentence: string])[] = [
     { ...DRAINED, cause: 'deadline', sessionsLeft: 19, inFlight: 2 },
     'node n1: deadline over, 19 sessions left, 2 in flight',
   ],
+  [{ ...DRAINED, cause: 'killed', sessionsLeft: 19, inFlight: 2 }, 'node n1: killed, 19 sessions lost, 2 in flight'],
+  [
+    { ...BUDGET, isOn: true, holdMs: 8_000 },
+    'node n1 wants to end and keeps serving for up to 8 s: 1 other eligible node of balancer shop, fewer than min-eligible 2',
+  ],
+  [
+    BUDGET,
+    'node n1 drains now, because its time is over: 1 other eligible node of balancer shop, fewer than min-eligible 2',
+  ],
+  [{ ...BUDGET, eligible: 2 }, 'node n1 drains now: enough other nodes of balancer shop are eligible'],
   [STATUS, 'an operator requests draining for node n1'],
+  [{ ...STATUS, deadlineMs: null }, 'an operator requests draining for node n1, without a deadline'],
   [{ ...STATUS, forMs: 1_500, reason: 'kernel' }, 'an operator requests draining for node n1 for 1500ms: kernel'],
   [
     { ...STATUS, status: 'enabled', effective: 'stopped' },

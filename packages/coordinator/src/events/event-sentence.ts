@@ -130,11 +130,12 @@ export function budgetSentence({
   eligible,
   minEligible,
 }: Extract<Event, { type: 'budget' }>): string {
+  const others = `${eligible} other eligible ${eligible === 1 ? 'node' : 'nodes'} of balancer ${balancer}`;
   if (!isOn)
     return eligible < minEligible
-      ? `node ${id} drains now: its time is over, and ${eligible} other eligible nodes of balancer ${balancer} are fewer than min-eligible ${minEligible}`
+      ? `node ${id} drains now, because its time is over: ${others}, fewer than min-eligible ${minEligible}`
       : `node ${id} drains now: enough other nodes of balancer ${balancer} are eligible`;
-  return `node ${id} wants to end and keeps serving for up to ${durationText(holdMs)}: without it ${eligible} nodes of balancer ${balancer} are eligible, and min-eligible is ${minEligible}`;
+  return `node ${id} wants to end and keeps serving for up to ${inSeconds(holdMs)}: ${others}, fewer than min-eligible ${minEligible}`;
 }
 
 type DrainedEvent = Extract<Event, { type: 'drained' }>;

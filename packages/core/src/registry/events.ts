@@ -117,8 +117,8 @@ export type Event =
       readonly ended?: EndedRequest;
     }
   /**
-   * The node requests to drain or stop, and is needed for the budget of its balancer: the request is held for at most `holdMs`, and then, or
-   * once enough other nodes are eligible, it is in force (`isOn` false).
+   * The node requests to drain or stop, and is needed for the budget of its balancer: the request is held for at most `holdMs`. `isOn` false: it
+   * is in force, because the time is over or enough other nodes are eligible.
    */
   | {
       readonly type: 'budget';
