@@ -154,9 +154,12 @@ test('commands on nodes refuse wrong words with exit 2 and change nothing', asyn
   ];
   for (const verb of ['drain', 'enable', 'stop'])
     usage.push(
-      [verb, `${verb} needs one of: a node id, --balancer NAME, --group NAME`],
-      [`${verb} n1 --group eu`, `${verb} needs one of: a node id, --balancer NAME, --group NAME`],
-      [`${verb} --balancer shop --group eu`, `${verb} needs one of: a node id, --balancer NAME, --group NAME`],
+      [verb, `${verb} needs one of: a node id, --balancer NAME, --group NAME, --where KEY=VALUE`],
+      [`${verb} n1 --group eu`, `${verb} needs one of: a node id, --balancer NAME, --group NAME, --where KEY=VALUE`],
+      [
+        `${verb} --balancer shop --group eu`,
+        `${verb} needs one of: a node id, --balancer NAME, --group NAME, --where KEY=VALUE`,
+      ],
       [`${verb} a.b`, '"a.b" is not a name: letters, digits, _ and -, at most 64'],
       [`${verb} --balancer a.b`, '"a.b" is not a name: letters, digits, _ and -, at most 64'],
       [`${verb} n1 --nosuch`, `unknown option '--nosuch'; see rollcall ${verb} --help`],

@@ -12,8 +12,8 @@ import { outliersOf } from '../nodes/outliers.ts';
 import { fittingColumns, tableLines } from '../screen/fitted-table.ts';
 import { addColourFlag, type ColourFlags, type Paint, paintFor } from '../screen/paint.ts';
 import { wrapped } from '../screen/text-width.ts';
-import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
 import { nodesWhere, WHERE_HELP, whereOf } from '../where.ts';
+import { addReaderFlags, clientFor, type ReaderFlags } from './reader-flags.ts';
 
 const HELP = `
 On a terminal the columns that do not fit are left out, and notes have lines of their own. LOAD: 0 % idle, 100 % full. ERRORS: answers with 500
