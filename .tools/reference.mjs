@@ -215,7 +215,7 @@ async function codeParts() {
 
 /** `/metrics` and `/openapi.json` of a coordinator without nodes. */
 async function servedParts() {
-  const { CLUSTER_METRICS } = await import('../packages/coordinator/dist/admin/cluster-metrics.js');
+  const tables = await metricTables();
   const state = mkdtempSync(join(tmpdir(), 'rollcall-reference-'));
   const args = ['up', '--json', '--proxy', '127.0.0.1:0', '--control', '127.0.0.1:0', '--log-level', 'error'];
   const { NODE_OPTIONS: _, ...inherited } = process.env;
@@ -233,7 +233,7 @@ async function servedParts() {
     });
     const read = async (path) => (await fetch(new URL(path, url))).text();
     return {
-      metrics: metricsPart(await read('/metrics'), CLUSTER_METRICS),
+      metrics: metricsPart(await read('/metrics'), tables),
       'admin-api': apiPart(JSON.parse(await read('/openapi.json'))),
     };
   } finally {
@@ -243,29 +243,38 @@ async function servedParts() {
   }
 }
 
-/** Metrics that exist only with some options are in `definitions` and not in the text. */
-function metricsPart(text, definitions) {
-  const served = [...text.matchAll(/^# HELP (\S+) (.*)\n# TYPE \S+ (\S+)$/gm)].map(([, name, help, type]) => {
-    return { name, help, type };
-  });
-  const names = new Set(served.map(({ name }) => name));
-  const optional = definitions.filter(({ name }) => !names.has(name));
-  const labelsOf = (name) =>
-    definitions.find((metric) => metric.name === name)?.labels ??
-    (name.startsWith('rollcall_node_') ? ['node', 'balancer'] : []);
-  const row = ({ name, help, type }) => {
-    const labels = labelsOf(name);
-    const shown = labels.length > 0 ? `, ${labels.map((label) => `\`${label}\``).join(', ')}` : '';
-    return item(`\`${name}\` (${type}${shown}): ${plain(help)}`);
-  };
-  const list = (metrics) => metrics.map(row).join('\n');
-  const [ofNodes, ofCluster] = [true, false].map((isNode) =>
-    served.filter(({ name }) => name.startsWith('rollcall_node_') === isNode),
-  );
+/** Tables of metrics by the title of their section, each with the labels that all its metrics have. */
+async function metricTables() {
+  const folder = '../packages/coordinator/dist/admin';
+  const { CLUSTER_METRICS } = await import(`${folder}/cluster-metrics.js`);
+  const { PROCESS_METRICS } = await import(`${folder}/process-metrics.js`);
+  const { BALANCER_METRICS } = await import(`${folder}/balancer-metrics.js`);
+  const { NODE_METRICS } = await import(`${folder}/node-metrics.js`);
   return [
-    `## Cluster and proxy\n\n${list(ofCluster)}`,
-    `## Nodes\n\n${list(ofNodes)}`,
-    `## With TLS on the control port\n\n${list(optional)}`,
+    ['Cluster and proxy', [], CLUSTER_METRICS],
+    ['Balancers', ['balancer'], BALANCER_METRICS],
+    ['Nodes', ['node', 'balancer'], NODE_METRICS],
+    ['Processes', [], PROCESS_METRICS],
+  ];
+}
+
+/** Metrics that exist only with some options are in `tables` and not in the text. */
+function metricsPart(text, tables) {
+  const served = new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  const known = new Set(tables.flatMap(([, , metrics]) => metrics.map(({ name }) => name)));
+  for (const name of served) if (!known.has(name)) throw new Error(`${name} is in no table of metrics`);
+  const row = ({ name, help, type, labels = [] }, common) => {
+    const shown = [type, ...[...common, ...labels].map((label) => `\`${label}\``)].join(', ');
+    return item(`\`${name}\` (${shown}): ${plain(help)}`);
+  };
+  const section = (title, metrics, common) =>
+    `## ${title}\n\n${metrics.map((metric) => row(metric, common)).join('\n')}`;
+  const optional = tables.flatMap(([, , metrics]) => metrics.filter(({ name }) => !served.has(name)));
+  return [
+    ...tables.map(([title, common, metrics]) =>
+      section(title, metrics.filter(({ name }) => served.has(name)), common),
+    ),
+    section('With TLS on the control port', optional, []),
   ].join('\n\n');
 }
 

@@ -57,10 +57,10 @@ test('without options: sessions, forwarding, counts, retries, limits and timeout
   assert.match(String(fields['x-request-id']), /./);
 
   // Counters and the histogram of latencies.
-  await until(async () => (await metric('rollcall_requests_total')) === 6, 'requests are not counted');
-  assert.equal(await metric('rollcall_responses_total{class="2xx"}'), 6);
-  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_count 6$/m);
-  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_bucket\{le="[\d.]+"\} [1-9]/m);
+  await until(async () => (await metric('rollcall_requests_total{balancer="shop"}')) === 6, 'requests are not counted');
+  assert.equal(await metric('rollcall_responses_total{balancer="shop",class="2xx"}'), 6);
+  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_count\{balancer="shop"\} 6$/m);
+  assert.match(await site.metrics(), /^rollcall_upstream_latency_seconds_bucket\{balancer="shop",le="[\d.]+"\} [1-9]/m);
 
   // Limits.
   const long = await exchange(site.proxyPort, `GET /${'a'.repeat(9_000)} HTTP/1.1\r\nHost: a\r\n\r\n`);
@@ -75,7 +75,8 @@ test('without options: sessions, forwarding, counts, retries, limits and timeout
   // Retries: the session's node is gone, nothing fails.
   await nodes.find(({ id }) => id === home)!.stop();
   assert.equal((await visitor.get('/')).status, 200);
-  await until(async () => (await metric('rollcall_retries_total')) > 0, 'the retry is not counted');
+  const retried = /^rollcall_retries_total\{balancer="shop",reason="[a-z-]+"\} [1-9]/m;
+  await until(async () => retried.test(await site.metrics()), 'the retry is not counted');
 
   assert.match(await slow, /^HTTP\/1\.1 408 /);
 });

@@ -130,11 +130,14 @@ export { parseClusterId, type RecordChanges } from './registry/records/stored-re
 export { type NodeCounts, type Pace, Registry } from './registry/registry.ts';
 export type { SessionsEnd } from './registry/views/disruption-preview.ts';
 export type { Now } from './registry/views/now.ts';
+export type { BalancerCounts } from './registry/views/balancer-counts.ts';
+export type { Now } from './registry/views/node-resource.ts';
 export type { BrokenBudget } from './registry/views/unserved-contexts.ts';
 export type { BalancerFigures, NodeFigures } from './registry/views/watch-rows.ts';
 export { type AnswerTotals, addAnswers, addCounts, increase, noAnswers } from './registry/workers/answer-totals.ts';
 export { ReportedTotals, type Reporter, type Summation } from './registry/workers/reported-totals.ts';
 export type { StickyFinding, StickyProblem, WrongRoute } from './registry/workers/sticky-findings.ts';
+export type { NodeCounterSums } from './registry/workers/worker-counters.ts';
 // replication: records that coordinators share
 export { decodeAnnouncement, encodeAnnouncement } from './replication/announcement-text.ts';
 export { type MemoryMedium, memorySharedMedium, memorySharedStore } from './replication/memory-shared-store.ts';

@@ -71,6 +71,7 @@ import type {
   WorkerCounters,
 } from './messages.ts';
 import {
+  EJECTION_CAUSES,
   MAX_DECISIONS,
   MAX_DECISIONS_MS,
   MAX_JOINING_CHARS,
@@ -417,7 +418,9 @@ function toCoordinator(type: unknown, fields: Fields): FeedToCoordinator | undef
     case 'observed': {
       const id = fields.parsed('id', parseNodeId, 'a name', 'bad-name') ?? fields.missing('id');
       const what = fields.oneOf('what', ['ejected', 'readmitted', 'not-allowed']) ?? fields.missing('what');
-      return id && what && { type, id, what, reason: fields.text('reason', 256) ?? '' };
+      const named = fields.text('cause', 64);
+      const cause = EJECTION_CAUSES.find((one) => one === named);
+      return id && what && { type, id, what, reason: fields.text('reason', 256) ?? '', ...optional('cause', cause) };
     }
     case 'answer': {
       const answer = fields.object('answer');

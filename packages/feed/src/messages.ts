@@ -462,7 +462,17 @@ export interface WorkerObserved {
   /** `not-allowed`: connects to the node's address, or to an address that its name resolves to, are forbidden. */
   readonly what: 'ejected' | 'readmitted' | 'not-allowed';
   readonly reason: string;
+  /** Of an ejection. Workers of earlier releases do not send it. */
+  readonly cause?: EjectionCause;
 }
+
+/**
+ * Causes of an ejection. `failures`: requests failed in a row. `errors`, `slow`: the node differs from the other nodes by errors or by
+ * latency.
+ */
+export const EJECTION_CAUSES = ['failures', 'errors', 'slow'] as const;
+
+export type EjectionCause = (typeof EJECTION_CAUSES)[number];
 
 export interface WorkerAnswer {
   readonly type: 'answer';

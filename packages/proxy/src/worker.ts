@@ -156,9 +156,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     log,
   );
   const view = new ClusterView({ limits, rng, algorithms, seal: secretWatch?.seal });
-  const ejections = new Ejections(view, (id, what, reason) => {
+  const ejections = new Ejections(view, (id, what, reason, cause) => {
     log.warn({ node: id, reason }, `node ${id} is ${what}`);
-    feedClient.observed(id, what, reason);
+    feedClient.observed(id, what, reason, cause);
   });
   const failovers = new FailoverCounters();
   const router = new ClusterRouter({

@@ -207,43 +207,12 @@ export const CLUSTER_METRICS: readonly ClusterMetric[] = [
     value: ({ feed }) => feed.workers.totals().accessLogLinesLost,
   },
   {
-    name: 'rollcall_requests_total',
-    type: 'counter',
-    help: 'Requests received by the proxy',
-    value: ({ feed }) => feed.workers.totals().requests,
-  },
-  {
-    name: 'rollcall_responses_total',
-    type: 'counter',
-    help: 'Responses by status class',
-    labels: ['class'],
-    value: ({ feed }) => feed.workers.totals().statusClasses.map((count, i) => [{ class: `${i + 1}xx` }, count]),
-  },
-  {
-    name: 'rollcall_retries_total',
-    type: 'counter',
-    help: 'Retried attempts',
-    value: ({ feed }) => feed.workers.totals().retries,
-  },
-  {
-    name: 'rollcall_moved_sessions_total',
-    type: 'counter',
-    help: 'Movable sessions moved away from an overloaded node',
-    value: ({ feed }) => feed.workers.totals().moved,
-  },
-  {
     name: 'rollcall_failovers_total',
     type: 'counter',
     help: 'Sessions moved away from a node, by cause',
     labels: ['balancer', 'node', 'cause'],
     value: ({ cluster }) =>
       [...cluster.registry.failovers()].map(({ balancer, node, cause, count }) => [{ balancer, node, cause }, count]),
-  },
-  {
-    name: 'rollcall_unavailable_total',
-    type: 'counter',
-    help: 'Requests for which no node was eligible',
-    value: ({ feed }) => feed.workers.totals().unavailable,
   },
   {
     name: 'rollcall_proxy_refusals_total',

@@ -213,7 +213,7 @@ test('what a worker counts is in node, status and metrics, and outlives the work
   assert.equal(later.totals.requests, 10);
   assert.equal(later.totals.failed, 2);
   const metrics = (await started.api('/metrics')).text;
-  assert.match(metrics, /^rollcall_requests_total 10$/m);
+  assert.match(metrics, /^rollcall_requests_total\{balancer=""\} 10$/m);
   assert.match(metrics, /^rollcall_failovers_total\{balancer="shop",node="n1",cause="refused"\} 4$/m);
   assert.match(metrics, /^rollcall_parked_requests 2$/m);
   assert.match(metrics, /^rollcall_node_ready\{node="n1",balancer="shop"\} 1$/m);

@@ -240,12 +240,12 @@ export class FeedServer {
         break;
       }
       case 'observed': {
-        const { id, what, reason } = message;
+        const { id, what, reason, cause } = message;
         const balancer = this.#options.cluster.registry.node(id)?.registration.balancer;
         if (balancer === undefined) return;
         const sentence = observedSentence(worker, id, what, reason);
         this.#options.history.note({ type: what, node: id, balancer, message: sentence, by: worker });
-        if (what === 'ejected') this.#options.cluster.apply({ type: 'ejected', id, reason });
+        if (what === 'ejected') this.#options.cluster.apply({ type: 'ejected', id, reason, ...(cause && { cause }) });
         if (what === 'not-allowed') this.#options.cluster.apply({ type: 'address-refused', id, message: reason });
         break;
       }

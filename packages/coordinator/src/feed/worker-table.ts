@@ -1,4 +1,5 @@
 /** The proxy workers for pages and metrics: connected workers, and counters that survive the restart of a worker. */
+import { noAnswers } from '@rollcall/core';
 import type { BalancerCounters, WorkerCounters, WorkerHello, WorkerObserved } from '@rollcall/feed';
 import { NO_COUNTERS } from '@rollcall/feed';
 import type { BalancerName, NodeId, WorkerResource } from '@rollcall/protocol';
@@ -42,6 +43,8 @@ export class WorkerTable {
   #ended: WorkerCounters = NO_COUNTERS;
   readonly #balancers = balancerTotals(MAX_WORKERS);
   readonly #startedMs: number;
+  /** Requests, unavailable requests and answers by class without a balancer, as last read. */
+  readonly #rest: number[] = [];
 
   constructor(clocks: Clocks) {
     this.#clocks = clocks;
@@ -129,6 +132,18 @@ export class WorkerTable {
    */
   balancer(name: BalancerName): BalancerTotals {
     return this.#balancers.get(name) ?? noBalancerTotals();
+  }
+
+  /** Counts of requests for which no context matched, and of workers of earlier releases. They never fall. */
+  withoutBalancer(): Pick<BalancerTotals, 'requests' | 'unavailable' | 'answers'> {
+    const { requests, unavailable, statusClasses } = this.totals();
+    const rest = [requests, unavailable, ...statusClasses];
+    for (const { requests, unavailable, answers } of this.#balancers.all())
+      for (const [i, count] of [requests, unavailable, ...answers.statusClasses].entries()) rest[i]! -= count;
+    // The counters of one worker may arrive in several messages, the totals first.
+    for (const [i, count] of rest.entries()) this.#rest[i] = Math.max(this.#rest[i] ?? 0, count);
+    const [ofRequests = 0, ofUnavailable = 0, ...classes] = this.#rest;
+    return { requests: ofRequests, unavailable: ofUnavailable, answers: { ...noAnswers(), statusClasses: classes } };
   }
 
   /** Connected and refused workers, by name. */

@@ -3,6 +3,7 @@
  * Times are never inside a command: `apply(command, nowMs)` gets the instant separately.
  */
 import type {
+  EjectionCause,
   FailoverCount,
   NodeCounters,
   NodeReach,
@@ -213,6 +214,8 @@ export interface EjectedCommand {
   readonly id: NodeId;
   /** For people. */
   readonly reason: string;
+  /** Absent: unknown. */
+  readonly cause?: EjectionCause;
 }
 
 /** Forgets remembered contexts. Without a path: all; without a host: contexts of every host. A repeat changes nothing. */

@@ -189,7 +189,7 @@ function startAnew(state: RegistryState, node: NodeRecord): void {
   node.values = {};
   node.scales = {};
   node.history = new NodeHistory();
-  state.outcomes.forget(node.id);
+  state.outcomes.reset(node.id);
   node.toldAtMs = undefined;
   resetReady(node);
   Object.assign(node, NOTHING_FAILING);

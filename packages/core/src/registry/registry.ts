@@ -5,7 +5,7 @@
  * It has no socket, timer, clock, randomness or log. `apply` never throws for anything that a remote party can cause. Its
  * cost does not grow with the number of nodes: a heartbeat is a few assignments, a tick visits only nodes that are due.
  */
-import type { FailoverCount, FeedChange, WorkerSessions } from '@rollcall/feed';
+import type { EjectionCause, FailoverCount, FeedChange, WorkerSessions } from '@rollcall/feed';
 import type {
   BalancerName,
   BalancerPatch,
@@ -61,6 +61,7 @@ import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
 import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
 import { drainingNodes, drainResource } from './views/drain-resource.ts';
+import { type BalancerCounts, balancerCounts } from './views/balancer-counts.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, nodeResource } from './views/node-resource.ts';
@@ -376,6 +377,16 @@ export class Registry {
     return this.#state.traffic.sharesOf(workers, balancer, nowMs);
   }
 
+  /** Ejections of a node by workers, by cause; causes without one are absent. They never fall while the node is known. */
+  ejections(id: NodeId): Readonly<Partial<Record<EjectionCause, number>>> {
+    return this.#state.outcomes.ejections(id);
+  }
+
+  /** Numbers of nodes by balancer, for balancers that have nodes. */
+  balancerCounts(): ReadonlyMap<BalancerName, BalancerCounts> {
+    return balancerCounts(this.#state);
+  }
+
   /** Current findings of the sticky self-check, for balancers that have nodes. */
   stickyFindings(): readonly StickyFinding[] {
     return this.#state.sticky.all().filter(({ balancer }) => {
@@ -469,7 +480,7 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
     case 'acknowledge':
       return acknowledge(state, command);
     case 'ejected':
-      if (state.nodes.get(command.id)) state.outcomes.ejected(command.id, command.reason, state.nowMs);
+      if (state.nodes.get(command.id)) state.outcomes.ejected(command.id, command.reason, command.cause, state.nowMs);
       return undefined;
     case 'balancer-settings':
       return balancerSettings(state, command);

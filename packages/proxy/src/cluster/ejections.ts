@@ -7,13 +7,19 @@ import {
   observe,
   type SeenAnswer,
 } from '@rollcall/core';
+import type { EjectionCause } from '@rollcall/feed';
 import type { NodeId } from '@rollcall/protocol';
 import { countsAgainstNode, type Failure } from '../engine/failure.ts';
 import type { ClusterNode } from './cluster-node.ts';
 import type { ClusterView } from './cluster-view.ts';
 
 /** Reported to the coordinator, for events and pages. */
-export type ObservedListener = (id: NodeId, what: 'ejected' | 'readmitted', reason: string) => void;
+export type ObservedListener = (
+  id: NodeId,
+  what: 'ejected' | 'readmitted',
+  reason: string,
+  cause?: EjectionCause,
+) => void;
 
 const FREE = { mayEject: true };
 const HELD = { mayEject: false };
@@ -35,7 +41,13 @@ export class Ejections {
   }
 
   /** Applies an observation of `node`. Without an effect it costs nothing. */
-  observe(node: ClusterNode, observation: Observation, nowMs: number, reason = ''): void {
+  observe(
+    node: ClusterNode,
+    observation: Observation,
+    nowMs: number,
+    reason = '',
+    cause: EjectionCause = 'failures',
+  ): void {
     const before = node.ejection;
     const after = observe(before, observation, nowMs, observation === 'outlier' ? this.#allowance(node) : FREE);
     if (after === before) return;
@@ -43,7 +55,7 @@ export class Ejections {
     if (after.phase === 'ejected' && before.phase === 'in') node.ejectionReason = reason;
     if (node.isGone || isAdmitted(after) === isAdmitted(before)) return;
     this.#view.refresh(node, nowMs);
-    if (after.phase === 'ejected' && before.phase === 'in') this.#onObserved(node.id, 'ejected', reason);
+    if (after.phase === 'ejected' && before.phase === 'in') this.#onObserved(node.id, 'ejected', reason, cause);
     else if (after.phase === 'in') this.#onObserved(node.id, 'readmitted', 'it answers again');
   }
 
@@ -65,7 +77,7 @@ export class Ejections {
   #judge(node: ClusterNode, answer: SeenAnswer, watch: OutlierWatch<ClusterNode>, nowMs: number): void {
     const cause = watch.see(node, answer, nowMs);
     if (cause === undefined || node.ejection.phase !== 'in') return;
-    this.observe(node, 'outlier', nowMs, REASONS[cause]);
+    this.observe(node, 'outlier', nowMs, REASONS[cause], cause);
     // Its failures are reset: it is ejected, or no other node can replace it.
     watch.forget(node);
   }

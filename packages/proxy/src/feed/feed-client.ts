@@ -5,6 +5,7 @@
 import type { Rng } from '@rollcall/core';
 import {
   decodeFeedToWorker,
+  type EjectionCause,
   encodeFeed,
   FEED_LIST_CHARS,
   FEED_PATH,
@@ -184,8 +185,8 @@ export class FeedClient {
   }
 
   /** Reports an observation of a node. It is lost without a connection: the counters repeat it. */
-  observed(id: NodeId, what: WorkerObserved['what'], reason: string): void {
-    this.#send({ type: 'observed', id, what, reason });
+  observed(id: NodeId, what: WorkerObserved['what'], reason: string, cause?: EjectionCause): void {
+    this.#send({ type: 'observed', id, what, reason, ...(cause && { cause }) });
     this.countersSoon();
   }
 

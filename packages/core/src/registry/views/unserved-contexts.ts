@@ -150,7 +150,8 @@ function holdsContexts({ kind, liveness }: NodeView): boolean {
   return liveness !== 'gone' && (kind !== 'static' || liveness !== 'joining');
 }
 
-function factsOf(state: RegistryState, node: NodeView, context: HostedContext): NodeFacts {
+/** What decides whether the node can serve the context. */
+export function factsOf(state: RegistryState, node: NodeView, context: HostedContext): NodeFacts {
   return {
     id: node.id,
     liveness: node.liveness,

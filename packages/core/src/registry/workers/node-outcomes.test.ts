@@ -18,9 +18,9 @@ test('requests and errors decay together, so that their ratio stays', () => {
 test('ejections within a minute of each other are one episode; ten minutes are counted', () => {
   const outcomes = new NodeOutcomes();
   assert.equal(outcomes.ejection(N1, 0), undefined);
-  for (const atMs of [0, 10_000, 65_000]) outcomes.ejected(N1, 'it is slow', atMs);
+  for (const atMs of [0, 10_000, 65_000]) outcomes.ejected(N1, 'it is slow', 'slow', atMs);
   assert.deepEqual(outcomes.ejection(N1, 70_000), { reason: 'it is slow', sinceMs: 0, lastMs: 65_000, count: 3 });
-  outcomes.ejected(N1, 'errors', 200_000);
+  outcomes.ejected(N1, 'errors', 'errors', 200_000);
   assert.deepEqual(outcomes.ejection(N1, 200_000), { reason: 'errors', sinceMs: 200_000, lastMs: 200_000, count: 4 });
   assert.equal(outcomes.ejection(N1, 700_000)?.count, 1);
   assert.equal(outcomes.ejection(N1, 801_000), undefined);
@@ -28,9 +28,10 @@ test('ejections within a minute of each other are one episode; ten minutes are c
 
 test('the memory of a node that is ejected all the time is bounded, and forgotten with it', () => {
   const outcomes = new NodeOutcomes();
-  for (let i = 0; i < 1_000; i++) outcomes.ejected(N1, '', i);
+  for (let i = 0; i < 1_000; i++) outcomes.ejected(N1, '', undefined, i);
   assert.equal(outcomes.ejection(N1, 1_000)?.count, 100);
   outcomes.add(N1, { requests: 1, errors: 1 }, 1_000);
+  assert.deepEqual(outcomes.ejections(N1), {});
   outcomes.forget(N1);
   assert.equal(outcomes.ejection(N1, 1_000), undefined);
   assert.deepEqual(outcomes.recent(N1, 1_000), { requests: 0, errors: 0 });

@@ -2,6 +2,7 @@
  * Requests and errors of each node over about the last minute, by all workers together. Counts decay exponentially, as in traffic.ts. And
  * ejections of each node by the workers.
  */
+import type { EjectionCause } from '@rollcall/feed';
 import type { NodeId } from '@rollcall/protocol';
 import { addCounts } from './answer-totals.ts';
 
@@ -53,11 +54,13 @@ interface Ejections {
   atMs: readonly number[];
 }
 
+const NO_EJECTIONS = {};
 const NONE: RecentOutcomes = { requests: 0, errors: 0 };
 
 export class NodeOutcomes {
   readonly #recent = new Map<NodeId, Outcomes>();
   readonly #ejections = new Map<NodeId, Ejections>();
+  readonly #totals = new Map<NodeId, Partial<Record<EjectionCause, number>>>();
 
   add(id: NodeId, { requests, errors, latencies = [] }: RecentOutcomes, nowMs: number): void {
     if (!(requests > 0) && !(errors > 0) && !latencies.some((count) => count > 0)) return;
@@ -88,7 +91,12 @@ export class NodeOutcomes {
   }
 
   /** A worker has ejected the node. */
-  ejected(id: NodeId, reason: string, nowMs: number): void {
+  ejected(id: NodeId, reason: string, cause: EjectionCause | undefined, nowMs: number): void {
+    if (cause !== undefined) {
+      const totals = this.#totals.get(id) ?? {};
+      totals[cause] = (totals[cause] ?? 0) + 1;
+      this.#totals.set(id, totals);
+    }
     const known = this.#ejections.get(id);
     const lastMs = known?.atMs.at(-1) ?? Number.NEGATIVE_INFINITY;
     this.#ejections.set(id, {
@@ -106,9 +114,20 @@ export class NodeOutcomes {
     return { reason: known.reason, sinceMs: known.sinceMs, lastMs: known.atMs.at(-1)!, count };
   }
 
-  /** The node is another process now, or is not known any more. */
-  forget(id: NodeId): void {
+  /** All ejections of the node by cause; causes without one are absent. */
+  ejections(id: NodeId): Readonly<Partial<Record<EjectionCause, number>>> {
+    return this.#totals.get(id) ?? NO_EJECTIONS;
+  }
+
+  /** The node is another process now: only its totals stay. */
+  reset(id: NodeId): void {
     this.#recent.delete(id);
     this.#ejections.delete(id);
+  }
+
+  /** The node is not known any more. */
+  forget(id: NodeId): void {
+    this.reset(id);
+    this.#totals.delete(id);
   }
 }

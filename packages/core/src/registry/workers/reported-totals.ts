@@ -87,6 +87,11 @@ export class ReportedTotals<Key, Report, Sum> {
     return this.#sums.get(key);
   }
 
+  /** All sums, also of keys that are not used any more. */
+  all(): Iterable<Sum> {
+    return this.#sums.values();
+  }
+
   forget(key: Key): void {
     this.#sums.delete(key);
     for (const { last } of this.#workers.values()) last.delete(key);
