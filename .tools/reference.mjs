@@ -272,7 +272,11 @@ function metricsPart(text, tables) {
   const optional = tables.flatMap(([, , metrics]) => metrics.filter(({ name }) => !served.has(name)));
   return [
     ...tables.map(([title, common, metrics]) =>
-      section(title, metrics.filter(({ name }) => served.has(name)), common),
+      section(
+        title,
+        metrics.filter(({ name }) => served.has(name)),
+        common,
+      ),
     ),
     section('With TLS on the control port', optional, []),
   ].join('\n\n');

@@ -59,7 +59,7 @@ export const NODE_METRICS: readonly SlicedMetric<NodeRow>[] = [
   },
   {
     name: 'rollcall_node_load_factor',
-    help: '0 to 100, higher is freer, 0 is standby',
+    help: '0 to 100, higher is freer, 0 is standby; absent before the first report',
     type: 'gauge',
     value: ({ node }) => node.loadFactor,
   },

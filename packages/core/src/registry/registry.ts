@@ -62,6 +62,7 @@ import { RegistryState, rejected } from './registry-state.ts';
 import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
 import { drainingNodes, drainResource } from './views/drain-resource.ts';
 import { type BalancerCounts, balancerCounts } from './views/balancer-counts.ts';
+import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, nodeResource } from './views/node-resource.ts';
