@@ -59,10 +59,9 @@ import { allShared, mergeShared, takeShared } from './records/shared-records.ts'
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
-import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
-import { drainingNodes, drainResource } from './views/drain-resource.ts';
 import { type BalancerCounts, balancerCounts } from './views/balancer-counts.ts';
 import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
+import { drainingNodes, drainResource } from './views/drain-resource.ts';
 import { explainNode } from './views/node-explanation.ts';
 import { nodeProblems } from './views/node-problems.ts';
 import { balancerResource, nodeResource } from './views/node-resource.ts';
