@@ -3,6 +3,7 @@
 import type {
   AcknowledgeBody,
   AppliedResource,
+  AuditPage,
   BalancerPatch,
   BalancerResource,
   BalancerWriteResult,
@@ -42,6 +43,7 @@ import type {
   TokenResult,
   TokenRevoke,
   TokenRotate,
+  UndoBody,
   WatchDelta,
   WatchSnapshot,
   WriteResult,
@@ -181,6 +183,11 @@ export interface Operations {
     readonly input: object;
     readonly answer: StatusResource;
   };
+  /** `GET /v1/audit`, role operator. Entries of the audit, newest first; refusals have a what that begins with refused. */
+  readonly listAudit: {
+    readonly input: { readonly query?: { readonly by?: QueryValue; readonly what?: QueryValue; readonly node?: QueryValue; readonly balancer?: QueryValue; readonly sinceUnixMs?: QueryValue; readonly untilUnixMs?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
+    readonly answer: AuditPage;
+  };
   /** `GET /v1/balancers`, role viewer. Balancers by name, at most 1,000 per answer. */
   readonly listBalancers: {
     readonly input: { readonly query?: { readonly q?: QueryValue; readonly limit?: QueryValue; readonly after?: QueryValue } };
@@ -307,6 +314,11 @@ export interface Operations {
     readonly input: { readonly body: SelectedStatusBody };
     readonly answer: WriteResult;
   };
+  /** `POST /v1/undo`, role operator. Put back what a change has replaced: status, overrides, settings of a balancer, acknowledgement. */
+  readonly undoChange: {
+    readonly input: { readonly body?: UndoBody };
+    readonly answer: WriteResult;
+  };
   /** `GET /v1/watch`, role viewer. The state of the cluster as it is shown: a snapshot, or with Accept: text/event-stream a snapshot and its chan. */
   readonly watchCluster: {
     readonly input: { readonly query?: { readonly balancer?: QueryValue; readonly group?: QueryValue; readonly where?: QueryValue } };
@@ -343,6 +355,7 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   getNode: { method: 'GET', path: '/v1/nodes/{id}' },
   getPastDecision: { method: 'GET', path: '/v1/decisions/{requestId}' },
   getStatus: { method: 'GET', path: '/v1/status' },
+  listAudit: { method: 'GET', path: '/v1/audit' },
   listBalancers: { method: 'GET', path: '/v1/balancers' },
   listCoordinators: { method: 'GET', path: '/v1/coordinators' },
   listDrains: { method: 'GET', path: '/v1/drains' },
@@ -368,5 +381,6 @@ export const OPERATIONS: { readonly [Id in keyof Operations]: { readonly method:
   stopGroup: { method: 'POST', path: '/v1/groups/{name}/stop' },
   stopNode: { method: 'POST', path: '/v1/nodes/{id}/stop' },
   stopNodes: { method: 'POST', path: '/v1/nodes/stop' },
+  undoChange: { method: 'POST', path: '/v1/undo' },
   watchCluster: { method: 'GET', path: '/v1/watch' },
 };

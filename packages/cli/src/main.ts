@@ -35,6 +35,8 @@ const VERBS: Readonly<Record<string, () => Promise<Command>>> = {
   redirect: async () => (await import('./commands/overrides.ts')).redirectCommand(),
   balancer: async () => (await import('./commands/balancer.ts')).balancerCommand(),
   acknowledge: async () => (await import('./commands/acknowledge.ts')).acknowledgeCommand(),
+  audit: async () => (await import('./commands/audit.ts')).auditCommand(),
+  undo: async () => (await import('./commands/undo.ts')).undoCommand(),
   forget: async () => (await import('./commands/forget.ts')).forgetCommand(),
   config: async () => (await import('./commands/config.ts')).configCommand(),
   reload: async () => (await import('./commands/reload.ts')).reloadCommand(),

@@ -12,6 +12,7 @@ import type {
   NodeResource,
 } from '@rollcall/protocol';
 import type { Clocks } from './clocks.ts';
+import { Changes } from './events/changes.ts';
 import { StallClock } from './stall-clock.ts';
 
 /** Origin of a command, unless the command contains it. */
@@ -20,6 +21,8 @@ export interface Origin {
   readonly address?: string;
   /** Reason that the operator gives, for the audit. */
   readonly reason?: string;
+  /** The change that the command is a part of. */
+  readonly changeId?: string;
 }
 
 export type EventListener = (event: Event, origin: Origin) => void;
@@ -37,6 +40,7 @@ export class Cluster {
   readonly registry: Registry;
   readonly clocks: Clocks;
   readonly stalls: StallClock = new StallClock();
+  readonly changes: Changes;
   readonly #eventListeners = new Set<EventListener>();
   readonly #changeListeners = new Set<() => void>();
   readonly #recordListeners = new Set<() => void>();
@@ -49,6 +53,7 @@ export class Cluster {
   constructor(registry: Registry, clocks: Clocks) {
     this.registry = registry;
     this.clocks = clocks;
+    this.changes = new Changes(registry, clocks);
     // Larger than all numbers before a restart, so that clients can compare them.
     this.#nextConnection = Math.floor(clocks.nowUnixMs());
   }
@@ -70,8 +75,12 @@ export class Cluster {
   /** Applies one command now. Listeners are called before this returns, unless a listener applies the command. */
   apply(command: Command, origin: Origin = NOBODY): readonly Event[] | Rejection {
     const { revision } = this.registry;
+    const { changeId } = origin;
+    const before = changeId === undefined ? undefined : this.changes.before(command);
     const outcome = this.registry.apply(command, this.clocks.nowMs());
     if ('type' in outcome) return outcome;
+    // Listeners find the change with the state before and after.
+    if (changeId !== undefined && before && outcome.length > 0) this.changes.record(changeId, command, before);
     if (isWrite(command)) this.#writes += 1;
     for (const listener of this.#commandListeners) listener(outcome);
     for (const event of outcome) this.#pending.push({ event, origin });
@@ -176,6 +185,7 @@ function isWrite(command: Command): boolean {
     case 'remove':
     case 'acknowledge':
     case 'balancer-settings':
+    case 'undo':
     case 'scale':
     case 'forget-contexts':
       return true;

@@ -26,6 +26,7 @@ import { clusterIdPath, newClusterId, readClusterId } from './cluster-id.ts';
 import { type Config, type CoordinatorOptions, configOf, type ListenAddress } from './config.ts';
 import { ownCoordinatorId } from './coordinator-id.ts';
 import { Audit } from './events/audit.ts';
+import { earlierEvents } from './events/earlier-events.ts';
 import { EventLog } from './events/event-log.ts';
 import { History } from './events/history.ts';
 import { FeedServer } from './feed/feed-server.ts';
@@ -133,7 +134,12 @@ export async function startCoordinator(options: CoordinatorOptions): Promise<Coo
       isShared: config.sharing !== undefined,
     });
     const cluster = new Cluster(registry, clocks);
-    const history = new History({ cluster, log: new EventLog(clocks), audit, logger: log });
+    const history = new History({
+      cluster,
+      log: new EventLog(clocks, await earlierEvents(audit.path)),
+      audit,
+      logger: log,
+    });
     closers.push(() => history.close());
     const logins = new Logins(
       {

@@ -102,6 +102,7 @@ export type {
   ForgetContextsCommand,
   HeartbeatCommand,
   LeaveCommand,
+  NodeRequests,
   NodeStatusCommand,
   ObserveCommand,
   OperatorStatusCommand,
@@ -116,6 +117,7 @@ export type {
   StalledCommand,
   Target,
   TickCommand,
+  UndoCommand,
   WorkerJoinedCommand,
   WorkerLeftCommand,
 } from './registry/commands.ts';

@@ -542,6 +542,8 @@ export interface ForgetBody {
 }
 
 export interface ForgetResult {
+  /** For the audit, and `POST /v1/undo` if it can be undone; absent when nothing has changed. */
+  readonly changeId?: string;
   /** Contexts without a node that the coordinator has forgotten, or would forget: at most 1,000. */
   readonly contexts: readonly RememberedContextResource[];
   readonly isChanged: boolean;
@@ -719,6 +721,8 @@ export interface WriteResult {
   readonly isChanged: boolean;
   readonly isDryRun: boolean;
   readonly message: string;
+  /** For `POST /v1/undo` and the audit; absent when nothing has changed. */
+  readonly changeId?: string;
   /** Sentence: the contexts that the write leaves without an eligible node, or would leave. Part of `message`; absent: none. */
   readonly nobodyEligible?: string;
   /** Sentence: the balancers for which the write leaves fewer eligible nodes than their `minEligible`, but some. Part of `message`. */
@@ -823,6 +827,8 @@ export interface BalancerPatch {
 
 /** Answer to `PATCH /v1/balancers/:name`. */
 export interface BalancerWriteResult {
+  /** For the audit, and `POST /v1/undo` if it can be undone; absent when nothing has changed. */
+  readonly changeId?: string;
   readonly balancer: BalancerResource;
   readonly isChanged: boolean;
   readonly isDryRun: boolean;

@@ -2,6 +2,7 @@
 export * from './admin.ts';
 export * from './agent-url.ts';
 export { AJP_CPING, AJP_CPONG, isAjpPong } from './ajp.ts';
+export * from './audit.ts';
 export { type BackoffLimits, jitteredBackoffMs } from './backoff.ts';
 export { canonicalHost } from './canonical-host.ts';
 export * from './codec.ts';

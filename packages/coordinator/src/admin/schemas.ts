@@ -65,7 +65,7 @@ import {
   TIME_LIMIT_KEYS,
   TTL_MS,
 } from '@rollcall/protocol';
-import type { Static, TSchema, TUnsafe } from 'typebox';
+import type { Static, TOptional, TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
 import type { PageQuery } from './paging.ts';
 
@@ -115,6 +115,14 @@ export const plainText = (maxLength: number, description?: string): TUnsafe<stri
       ...(description && { description }),
     }),
   );
+
+/** Id of the change in the answer to a write. */
+export const ChangeId: TOptional<TUnsafe<string>> = Type.Optional(
+  Type.Unsafe<string>({
+    type: 'string',
+    description: 'for `POST /v1/undo` and the audit; absent when nothing has changed',
+  }),
+);
 
 const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
 const Force = Type.Boolean({
@@ -986,6 +994,7 @@ export const AppliedSchema: TUnsafe<AppliedResource> = answer<AppliedResource>('
 
 export const ForgetResultSchema: TUnsafe<ForgetResult> = answer<ForgetResult>('ForgetResult')(
   Type.Object({
+    changeId: ChangeId,
     contexts: Type.Array(RememberedContextObject),
     isChanged: Type.Boolean(),
     isDryRun: Type.Boolean(),
@@ -1017,6 +1026,7 @@ const PreviewSchema: TUnsafe<WritePreview> = answer<WritePreview>('WritePreview'
 
 const WRITE_RESULT = {
   preview: Type.Optional(PreviewSchema),
+  changeId: ChangeId,
   nodes: Type.Array(NodeSchema),
   more: Type.Optional(Type.Integer()),
   isChanged: Type.Boolean(),
@@ -1050,6 +1060,7 @@ export const BalancerWriteResultSchema: TUnsafe<BalancerWriteResult> = answer<Ba
   'BalancerWriteResult',
 )(
   Type.Object({
+    changeId: ChangeId,
     balancer: BalancerSchema,
     isChanged: Type.Boolean(),
     isDryRun: Type.Boolean(),

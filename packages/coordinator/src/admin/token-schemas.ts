@@ -3,7 +3,7 @@ import type { TokenCreate, TokenList, TokenPatch, TokenResult, TokenRevoke, Toke
 import { MAX_BINDING_ENTRIES, MAX_OVERLAP_MS, MAX_REASON_CHARACTERS, MAX_TOKEN_MS } from '@rollcall/protocol';
 import type { TSchema, TUnsafe } from 'typebox';
 import { Type } from 'typebox';
-import { AppliedSchema, answer, body, closed, plainText } from './schemas.ts';
+import { AppliedSchema, answer, body, ChangeId, closed, plainText } from './schemas.ts';
 
 const DryRun = Type.Optional(Type.Boolean({ description: 'check and report without a change' }));
 const Reason = plainText(MAX_REASON_CHARACTERS, 'recorded in the audit');
@@ -140,6 +140,7 @@ export const TokenListSchema: TUnsafe<TokenList> = answer<TokenList>('TokenList'
 
 export const TokenResultSchema: TUnsafe<TokenResult> = answer<TokenResult>('TokenResult')(
   Type.Object({
+    changeId: ChangeId,
     token: Token,
     secret: Type.Optional(Type.String({ description: 'shown only once' })),
     leaving: Type.Integer({ description: 'nodes that leave the cluster because of the change' }),

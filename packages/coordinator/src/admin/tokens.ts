@@ -6,7 +6,7 @@ import { bindingsText, readBindings } from '../auth/bindings.ts';
 import { isCertificateName } from '../auth/token-file.ts';
 import { hasEnded } from '../auth/token-record.ts';
 import type { TokenRecord, TokenSpec, Tokens } from '../auth/tokens.ts';
-import { type AdminApp, identityOf, originOf } from './admin-app.ts';
+import { type AdminApp, changeIdOf, identityOf, originOf } from './admin-app.ts';
 import type { Dependencies } from './dependencies.ts';
 import { unknown } from './known.ts';
 import { Refusal } from './refusal.ts';
@@ -208,7 +208,9 @@ async function done(
   const { keys = [], tooLong = [] } = sharedTokens?.follow() ?? {};
   open.look();
   const written = state.writeAll(tokens.files);
-  history.did('token', message, { by: identityOf(request).name, ...originOf(request) });
+  const by = identityOf(request).name;
+  cluster.changes.recordFinal(changeIdOf(request), by, 'secrets and bindings of a token are not kept; change it again');
+  history.did('token', message, { by, ...originOf(request) });
   await written;
   const unwritten =
     state.problem &&

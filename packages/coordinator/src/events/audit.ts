@@ -17,6 +17,8 @@ const PIECE_LENGTH = 64 * 1024;
 const FAILED_PAUSE_MS = 1_000;
 
 export interface AuditEntry {
+  /** Increases. Events and entries have one order. Absent from notes on lost entries. */
+  readonly id?: number;
   readonly atUnixMs: number;
   readonly what: string;
   readonly message: string;
@@ -26,6 +28,12 @@ export interface AuditEntry {
   readonly reason?: string;
   /** Address of the peer that sent the request. */
   readonly from?: string;
+  /** Present if the entry is an event as well. */
+  readonly isEvent?: true;
+  /** The change of an operator, and what it has replaced. */
+  readonly change?: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
   /** Code of a refusal. */
   readonly code?: string;
   /** Number of refusals that this entry counts. */
@@ -91,6 +99,10 @@ export class Audit {
   /** Number of entries lost since the start. */
   get lost(): number {
     return this.#lost;
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   /** `undefined` while writes succeed. */

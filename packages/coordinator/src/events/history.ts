@@ -3,11 +3,13 @@
  * Refusals are audited too, repeated ones as sums, so that clients without a right cannot fill the disk.
  */
 import type { Event } from '@rollcall/core';
-import type { Fault } from '@rollcall/protocol';
+import type { EventResource, Fault } from '@rollcall/protocol';
 import type { Logger } from 'pino';
 import type { Clocks } from '../clocks.ts';
 import type { Cluster, Origin } from '../cluster.ts';
 import type { Audit } from './audit.ts';
+import { changedBy } from './changed-state.ts';
+import type { Changes } from './changes.ts';
 import type { EventLog } from './event-log.ts';
 import { type EventLine, eventLine } from './event-sentence.ts';
 import { type RefusalNote, type RefusalSum, RefusalSums } from './refusal-sums.ts';
@@ -21,6 +23,7 @@ export class History {
   readonly log: EventLog;
   readonly #clocks: Clocks;
   readonly #audit: Audit;
+  readonly #changes: Changes;
   readonly #logger: Logger;
   readonly #refusals: RefusalSums;
   readonly #timer: NodeJS.Timeout;
@@ -30,6 +33,7 @@ export class History {
     this.log = log;
     this.#clocks = cluster.clocks;
     this.#audit = audit;
+    this.#changes = cluster.changes;
     this.#logger = logger;
     this.#refusals = new RefusalSums(cluster.clocks.nowMs());
     this.#timer = setInterval(() => this.writeSums(), SUMS_MS);
@@ -38,7 +42,7 @@ export class History {
   }
 
   /** The reason why the audit file is incomplete; `undefined` if it is complete. */
-  get audit(): Pick<Audit, 'lost' | 'trouble'> {
+  get audit(): Pick<Audit, 'lost' | 'trouble' | 'path'> {
     return this.#audit;
   }
 
@@ -87,6 +91,7 @@ export class History {
     const text = sum === undefined ? message : sumText(sum);
     this.#logger.info({ what, code, node, by, from: address, count }, `refused: ${text}`);
     this.#audit.add({
+      id: this.log.takeId(),
       atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
       what: `refused ${what}`,
       code,
@@ -99,20 +104,20 @@ export class History {
   }
 
   /** A finding of a worker, or of the coordinator about itself; reported like a registry event. */
-  note(line: EventLine): void {
-    this.log.add(line);
+  note(line: EventLine): EventResource {
+    const event = this.log.add(line);
     this.#logger.info({ event: line.type, node: line.node, balancer: line.balancer }, line.message);
+    return event;
   }
 
   /** An action of an administrator that does not change the cluster: reported, and written to the audit. */
-  did(
-    what: string,
-    message: string,
-    { by, address, reason }: { readonly by: string; readonly address?: string; readonly reason?: string },
-  ): void {
-    this.note({ type: what, message, by });
+  did(what: string, message: string, { by, address, reason, changeId }: { readonly by: string } & Origin): void {
+    const { id } = this.note({ type: what, message, by });
     this.#audit.add({
+      id,
+      isEvent: true,
       atUnixMs: Math.floor(this.#clocks.nowUnixMs()),
+      ...(changeId !== undefined && { change: changeId }),
       what,
       message,
       by,
@@ -124,14 +129,16 @@ export class History {
   #take(event: Event, origin: Origin): void {
     const line = eventLine(event);
     if (line === undefined) return;
-    const { id, type, ...what } = this.log.add(line);
+    const { type, ...what } = this.log.add(line);
     const level = isWarning(event) ? 'warn' : 'info';
     this.#logger[level]({ event: line.type, node: line.node, balancer: line.balancer, by: line.by }, line.message);
     // The reason of a request belongs to the events of its operator, not to their consequences.
     const reason = 'reason' in event ? event.reason : 'by' in event ? origin.reason : undefined;
     this.#audit.add({
       ...what,
+      isEvent: true,
       what: type,
+      ...changedBy(this.#changes, event, origin, this.#clocks),
       ...(reason !== undefined && { reason }),
       ...(origin.address !== undefined && { from: origin.address }),
     });

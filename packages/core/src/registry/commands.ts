@@ -28,13 +28,11 @@ import type { LostConflict } from '../replication/lost-conflicts.ts';
 import type { SharedRecord } from '../replication/shared-record.ts';
 import type { DrainUse } from '../replication/shared-store.ts';
 import type { StoredRecord } from '../store/store.ts';
+import type { NodeView } from './node/node-record.ts';
+import type { ConnectionId, QuotaStanding } from './registrant.ts';
 import type { OtherHint } from './settings-hint.ts';
 
-/** The socket, or the PUT, that a node's messages come from; larger is newer. Unique while a coordinator runs. */
-export type ConnectionId = number;
-
-/** Determines the quotas that a registration counts for. */
-export type QuotaStanding = 'token' | 'tokenless' | 'operator';
+export type { ConnectionId, QuotaStanding } from './registrant.ts';
 
 /** The nodes that an operator chooses. */
 export type Target =
@@ -204,6 +202,26 @@ export interface RemoveCommand {
 export interface AcknowledgeCommand {
   readonly type: 'acknowledge';
   readonly target: Target;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+/** What operators have requested of one node. Each part is replaced as a whole when it changes. */
+export type NodeRequests = Pick<NodeView, 'operatorStatus' | 'overrides' | 'operatorContexts' | 'acknowledged'>;
+
+/**
+ * Puts back what a change of an operator has replaced. Rejected as `conflict` if a part is not what the change has set: it was changed
+ * again, or has ended. Then nothing changes.
+ */
+export interface UndoCommand {
+  readonly type: 'undo';
+  readonly nodes: readonly { readonly id: NodeId; readonly before: NodeRequests; readonly after: NodeRequests }[];
+  /** Settings of operators; `undefined`: none. */
+  readonly balancers: readonly {
+    readonly name: BalancerName;
+    readonly before: BalancerPatch | undefined;
+    readonly after: BalancerPatch | undefined;
+  }[];
   readonly by: string;
   readonly reason?: string;
 }
@@ -384,6 +402,7 @@ export type Command =
   | RemoveCommand
   | AcknowledgeCommand
   | EjectedCommand
+  | UndoCommand
   | ScaleCommand
   | ForgetContextsCommand
   | BalancerSettingsCommand

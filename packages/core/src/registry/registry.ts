@@ -59,6 +59,7 @@ import { allShared, mergeShared, takeShared } from './records/shared-records.ts'
 import { type RecordChanges, takeRecords } from './records/stored-records.ts';
 import { register } from './registration.ts';
 import { RegistryState, rejected } from './registry-state.ts';
+import { undo } from './undo.ts';
 import { type BalancerCounts, balancerCounts } from './views/balancer-counts.ts';
 import { disruptionPreview, type SessionsEnd } from './views/disruption-preview.ts';
 import { drainingNodes, drainResource } from './views/drain-resource.ts';
@@ -266,6 +267,11 @@ export class Registry {
   /** The resource of one balancer for operators. */
   balancerResource(name: BalancerName): BalancerResource | undefined {
     return balancerResource(this.#state, name);
+  }
+
+  /** Settings of operators for a balancer; `undefined`: none. */
+  operatorSettings(name: BalancerName): BalancerPatch | undefined {
+    return this.#state.balancers.get(name)?.operatorPatch;
   }
 
   /** Names of all known balancers. */
@@ -479,6 +485,8 @@ function carryOut(state: RegistryState, command: Command): Rejection | undefined
       return remove(state, command);
     case 'acknowledge':
       return acknowledge(state, command);
+    case 'undo':
+      return undo(state, command);
     case 'ejected':
       if (state.nodes.get(command.id)) state.outcomes.ejected(command.id, command.reason, command.cause, state.nowMs);
       return undefined;

@@ -16,7 +16,7 @@ import type {
   Status,
 } from '@rollcall/protocol';
 import { contextKey, type HostedContext } from '../../contexts/hosted-context.ts';
-import type { ConnectionId, QuotaStanding } from '../commands.ts';
+import type { ConnectionId, QuotaStanding } from '../registrant.ts';
 import type { OtherHint } from '../settings-hint.ts';
 import type { Drain } from './drain.ts';
 import { NO_RETURNS, type Returns } from './flapping.ts';
