@@ -53,6 +53,7 @@ test('operator over flag over environment over file over the first hint over def
     algorithm: 'file',
     sessionAlgorithm: 'default',
     retries: 'flag',
+    minEligible: 'default',
     sessionIdleMs: 'file',
     assign: 'default',
     'sticky.mode': 'node shop-1',

@@ -97,7 +97,7 @@ describe('the sticky self-check', () => {
     t.after(() => browser.close());
     const page = await browser.newPage();
     await page.goto(`${up.controlUrl}/balancer-manager`);
-    await page.locator('#advice').getByText('balancer express (in connect.sid) carry no route').waitFor();
+    await page.locator('main').getByText('balancer express (in connect.sid) carry no route').first().waitFor();
   });
 
   test('a program whose session cookie has another name is reported with the setting of the name', async (t) => {
