@@ -31,7 +31,7 @@ const STEPS: readonly Step[] = [
     words: ['drain', 'n1', '--yes', '--for', '1h'],
     audit: [/^an operator requests draining for node n1 for 1h$/, 'admin'],
     wanted: DRAINED_FOR_A,
-    row: /by admin: a; until .*; empty$/,
+    row: /by admin: a; reverts in .*; empty$/,
   },
   {
     words: ['stop', 'n1', '--yes'],
@@ -49,7 +49,7 @@ const STEPS: readonly Step[] = [
     words: ['drain', 'n1', '--yes', '--for', '2s', '--reason', 'b'],
     audit: [/^an operator requests draining for node n1 for 2s: b$/, 'admin', 'b'],
     wanted: { status: 'draining', by: 'admin', reason: 'b' },
-    row: /by admin: b; until .*; empty$|enabled +up/,
+    row: /by admin: b; reverts in .*; empty$|enabled +up/,
   },
   {
     audit: [
