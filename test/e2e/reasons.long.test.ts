@@ -110,7 +110,7 @@ test('each verb has its own reason, and a note ends with its cause', { timeout: 
   await until(async () => (await site.node('n1'))?.liveness === 'up', 'the node is not up after a restart');
   assert.deepEqual((await site.node('n1'))?.warnings, []);
   assert.equal((await site.node('n1'))?.wanted.reason, undefined);
-  assert.match(await row(), / - -$/);
+  assert.match(await row(), / - +-$/);
 
   const sticky = await site.cli('explain', '--url', 'http://localhost/');
   assert.match(sticky.stdout, /^ {2}NODE +ELIGIBLE +SCORE$/m);
