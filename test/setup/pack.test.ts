@@ -151,7 +151,9 @@ describe('npm run pack', { timeout: TIMEOUT_MS }, () => {
     const told = JSON.parse(ready) as { proxyUrl: string; controlUrl: string };
     site = told.proxyUrl;
     control = told.controlUrl;
-    assert.match(await (await fetch(`${control}/assets/balancer-manager.js`)).text(), /import /);
+    const page = await (await fetch(`${control}/balancer-manager`)).text();
+    const [, script = ''] = /src="(\/assets\/app-[^"]+\.js)"/.exec(page) ?? [];
+    assert.match(await (await fetch(control + script)).text(), /\/v1\/watch/);
   });
 
   test('the command installs for all of the machine', async () => {
