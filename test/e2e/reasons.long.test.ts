@@ -64,7 +64,12 @@ const STEPS: readonly Step[] = [
     wanted: ENABLED,
     row: /enabled +up(?!.*by admin)/,
   },
-  { words: ['weight', 'n1', '3'], audit: [/^node n1: weight 3$/, 'admin'], wanted: ENABLED, row: /enabled +up(?!.*by admin)/ },
+  {
+    words: ['weight', 'n1', '3'],
+    audit: [/^node n1: weight 3$/, 'admin'],
+    wanted: ENABLED,
+    row: /enabled +up(?!.*by admin)/,
+  },
 ];
 
 test('each verb has its own reason, and a note ends with its cause', { timeout: 180_000 }, async (t) => {
