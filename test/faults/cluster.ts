@@ -39,6 +39,9 @@ const WORKER_ADDRESS = new URL('./programs/worker-address.mjs', import.meta.url)
 /** Interval between two searches for a new control process. */
 const WATCH_EVERY_MS = 50;
 
+/** Exit code of a command without an answer in time. */
+const TIMED_OUT = 4;
+
 /** A node of the scenario, on the host of the same number. Several copies of `run` share one. */
 interface SampleNode {
   readonly number: number;
@@ -164,11 +167,15 @@ export class Cluster {
       '--state-dir',
       join(this.#dir, 'state'),
     ];
-    const command = this.net.spawn(undefined, this.#rollcall(...words), {
-      stdio: ['ignore', this.#log('add'), this.#log('add')],
-      env: this.#environment(),
-    });
-    const [code] = (await once(command, 'exit')) as [number | null];
+    let code: number | null = TIMED_OUT;
+    // A repeat has the effect of one. While many drills start, the coordinator may answer too late.
+    for (let attempt = 0; attempt < 3 && code === TIMED_OUT; attempt++) {
+      const command = this.net.spawn(undefined, this.#rollcall(...words), {
+        stdio: ['ignore', this.#log('add'), this.#log('add')],
+        env: this.#environment(),
+      });
+      [code] = (await once(command, 'exit')) as [number | null];
+    }
     if (code !== 0) throw new Error(`rollcall add ended with ${code}: ${this.logOf('add')}`);
   }
 
